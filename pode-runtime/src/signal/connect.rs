@@ -33,7 +33,7 @@ use crate::http::handshake::{HandshakeError, accept};
 use crate::http::response::sentence;
 use crate::net::connection_limit::{LimitReached, SharedPermit};
 use crate::push::engine::{
-    Groups, Hello, MAX_GROUP_BYTES, MAX_GROUPS, NewSubscriber, Speaks, V1_PROTOCOL,
+    Form, Groups, Hello, MAX_GROUP_BYTES, MAX_GROUPS, NewSubscriber, Speaks, V1_PROTOCOL,
 };
 use crate::push::session::Session;
 use crate::signal::options::SignalOptions;
@@ -117,10 +117,8 @@ impl SignalRoute {
             Err(refusal) => refusal,
         };
         let (speaks, is_told) = match entrance {
-            Entrance::WebSocket(..) => (Speaks::V1 { is_set: false }, speaks_v1),
-            Entrance::EventStream { .. } => {
-                (Speaks::Events { is_set: false }, is_temporary(refusal.status()))
-            }
+            Entrance::WebSocket(..) => (Speaks::V1, speaks_v1),
+            Entrance::EventStream { .. } => (Speaks::Events, is_temporary(refusal.status())),
         };
         let Some(close) = close_of(&refusal).filter(|_| is_told) else {
             let mut refusal = refusal.into_response();
@@ -222,11 +220,12 @@ impl SignalRoute {
             return Err(refused(full));
         }
         let is_set = id != own_id;
-        let (speaks, protocol) = match (is_event_stream, speaks_v1) {
-            (true, _) => (Speaks::Events { is_set }, None),
-            (false, true) => (Speaks::V1 { is_set }, Some(V1_PROTOCOL.to_owned())),
-            (false, false) => (Speaks::Plain, protocol),
+        let (form, protocol) = match (is_event_stream, speaks_v1) {
+            (true, _) => (Form::Events, None),
+            (false, true) => (Form::V1, Some(V1_PROTOCOL.to_owned())),
+            (false, false) => (Form::Plain, protocol),
         };
+        let speaks = Speaks::new(form, is_set);
         if !groups.are_allowed() {
             let text = format!(
                 "a client joins at most {MAX_GROUPS} groups with names of {MAX_GROUP_BYTES} bytes"

@@ -8,10 +8,13 @@ use crate::content::folder::Folder;
 use crate::content::public::{Public, PublicOptions};
 use crate::web::route::{RouteFilter, RoutedRequest};
 
-/// The path at which it is served.
-pub(crate) const PATH: &str = "/_pode/pode.js";
+/// The paths at which it is served, and what it loads where no WebSocket opens.
+pub(crate) const PATHS: [&str; 2] = ["/_pode/pode.js", "/_pode/events.js"];
 
-const FILES: Folder = Folder::embedded(&[("pode.js", include_bytes!("pode.js"))]);
+const FILES: Folder = Folder::embedded(&[
+    ("events.js", include_bytes!("events.js")),
+    ("pode.js", include_bytes!("pode.js")),
+]);
 
 /// Makes the filter that answers with it.
 pub(crate) fn filter() -> RouteFilter {

@@ -3,21 +3,22 @@
 /** A signal that was never connected. Times are in milliseconds. */
 export const begun = {
   state: "waiting", // or "loading", "connecting", "catching up", "live", "closed"
-  isAway: false, // it connects when it is to come back
-  loads: false, // its state, and the position of that, before it connects
+  isAway: false,
+  loads: false, // its state, before it connects
   mustLoad: false,
-  connection: 0, // its number, or that of a load
-  tries: 0, // how many since one has lasted
-  wasOpen: false, // whether one had its hello, since the last load
-  opened: 0, // when the last had it
-  due: Infinity, // when it acts if nothing comes
-  sendsAt: Infinity, // when it may send more
-  room: 0, // how many it might have sent at once
-  counted: 0, // when that was
-  kept: [], // { n, text, by, again, reply, isSettled }: sent, not acknowledged
-  written: 0, // up to which number they are
+  connection: 0,
+  tries: 0,
+  failed: 0, // in a row, without a hello
+  wasOpen: false,
+  opened: 0,
+  due: Infinity, // it acts then
+  sendsAt: Infinity,
+  room: 0,
+  counted: 0,
+  kept: [], // { n, text, by, again, reply, isSettled }: not acknowledged
+  written: 0,
   base: 0, // how many this client has sent in another page
-  handled: 0, // up to which number they are, but for replies
+  handled: 0,
 };
 
 const staysAway = (code) => /^(1000|100[23789]|4001|44(?!08|09|25|29)..)$/.test(code);
@@ -39,7 +40,7 @@ export function step(before, [event, what], now, random) {
     it.connection++;
     if (it.mustLoad) return turn("loading"), act("load", it.connection);
     turn("connecting");
-    act("connect", it.epoch && `${it.epoch}-${it.at}`, it.ticket);
+    act("connect", it.epoch && `${it.epoch}-${it.at}`, it.ticket, it.failed % 3 > 1);
   };
   const disconnect = (state = "waiting") => {
     it.due = it.sendsAt = Infinity;
@@ -48,11 +49,12 @@ export function step(before, [event, what], now, random) {
     tellLack();
   };
   const reconnect = () => {
+    if (it.state === "connecting") it.failed++;
     if (isOpen() && now - it.opened >= 1000 * (it.beat || 25)) it.tries = 0;
     disconnect();
     if (!it.isAway) it.due = now + random * Math.min(30_000, 1000 * 2 ** it.tries++);
   };
-  /** What was missed is lost: it is told what, or not any more. */
+  /** What was missed is lost. */
   const tellLack = (gap) => {
     if (!gap && !it.lacks) return;
     it.lacks = false;
@@ -103,6 +105,7 @@ export function step(before, [event, what], now, random) {
       // Where messages have no numbers, nothing tells what a new connection lacks.
       it.lacks = resumed === false || (!epoch && it.wasOpen);
       Object.assign(it, { epoch, beat, max, opened: now, wasOpen: true });
+      if (it.failed % 3 < 2) it.failed = 0;
       if (known) {
         it.base = Math.max(it.base, (object.handling ?? heard) - it.written);
         it.handled = Math.max(it.handled, heard - it.base);
@@ -195,7 +198,7 @@ export function signal(path, { state: load } = {}) {
   try {
     tickets = sessionStorage;
   } catch {
-    // Without it, a page that is loaded again is another client.
+    // Then a page that is loaded again is another client.
   }
   let it = { ...begun, loads: !!load, mustLoad: !!load, ticket: tickets[place] };
   let socket, timer, ring = Infinity, count = 0, id;
@@ -215,17 +218,22 @@ export function signal(path, { state: load } = {}) {
     delete promises[n];
   };
   const does = {
-    connect: (position, ticket) => {
+    connect: async (position, ticket, byEvents) => {
+      const asked = (socket = {});
+      const load = () => import(`./events.js?${it.failed}`);
+      const fail = () => asked === socket && happen("close", { code: 1006 });
+      const Socket = byEvents ? (await load().catch(fail))?.EventSocket : WebSocket;
+      if (!Socket || asked !== socket) return;
       const to = new URL(url);
       if (position) to.searchParams.set("resume", position);
       const names = ["pode.v1", ...(ticket ? [`pode.ticket.${ticket}`] : [])];
-      const own = (socket = new WebSocket(to, names));
+      const own = (socket = new Socket(to, names));
       own.onmessage = ({ data }) => own === socket && happen("frame", JSON.parse(data));
       own.onclose = (close) => own === socket && happen("close", close);
     },
     disconnect: (state) => {
       // By 1000, it would have left for good.
-      socket?.close(state === "closed" ? 1000 : 4000);
+      socket?.close?.(state === "closed" ? 1000 : 4000);
       socket = undefined;
     },
     load: (by) =>
@@ -283,7 +291,7 @@ export function signal(path, { state: load } = {}) {
     get id() {
       return id?.id;
     },
-    /** Has a listener hear of messages, or of other events. Returns what ends that. */
+    /** Hears messages, or other events. Returns what ends that. */
     on(name, listener) {
       if (!listener) [name, listener] = ["message", name];
       listeners[name] = [...(listeners[name] ?? []), listener];

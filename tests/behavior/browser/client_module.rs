@@ -3,13 +3,14 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pode::prelude::*;
 use pode::{Protocol, RunningServer};
 use pode_test_crates::repository;
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 use tokio::time::{interval, sleep};
@@ -35,6 +36,7 @@ pode_server! {
     endpoint ws   "127.0.0.1:0";
     signal NUMBERS: u32 = "/numbers" { history_messages: 100_000 };
     signal ECHO: u32 -> u32 = "/echo" { history_messages: 10_000, messages_per_second: 10_000 } => echo;
+    signal POSTED_ECHO: u32 -> u32 = "/posted" { history_messages: 10_000, messages_per_second: 10_000 } => echo_posted;
     route GET "/" => async |_| html(PAGE);
     route GET "/model.js" => async |_| {
         text(include_str!("client_module/model.js")).with_header("Content-Type", "text/javascript")
@@ -48,10 +50,19 @@ async fn echo(event: SignalEvent<u32>, number: u32) -> Result<(), SendError> {
     event.reply(&number).await
 }
 
+static POSTED: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+async fn echo_posted(event: SignalEvent<u32>, number: u32) -> Result<(), SendError> {
+    POSTED.lock().unwrap().push(number);
+    event.reply(&number).await
+}
+
 /// What passes on connections to a server, and resets all of them when it is told to.
 struct Way {
     address: SocketAddr,
     cut: broadcast::Sender<()>,
+    /// Whether no WebSocket opens, as behind some proxies.
+    refuses_upgrades: Arc<AtomicBool>,
 }
 
 impl Way {
@@ -60,11 +71,19 @@ impl Way {
         let address = listener.local_addr().unwrap();
         let server = server.address(Protocol::Http).unwrap();
         let (cut, _) = broadcast::channel(1);
-        let cuts = cut.clone();
+        let refuses_upgrades = Arc::new(AtomicBool::new(false));
+        let (cuts, refuses) = (cut.clone(), Arc::clone(&refuses_upgrades));
         tokio::spawn(async move {
             while let Ok((mut client, _)) = listener.accept().await {
                 let mut cut = cuts.subscribe();
+                let refuses = Arc::clone(&refuses);
                 tokio::spawn(async move {
+                    let mut begun = [0; 4096];
+                    let read = client.peek(&mut begun).await?;
+                    let begun = String::from_utf8_lossy(&begun[..read]).to_lowercase();
+                    if refuses.load(Ordering::Relaxed) && begun.contains("upgrade: websocket") {
+                        return client.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+                    }
                     let mut server = TcpStream::connect(server).await?;
                     tokio::select! {
                         passed = copy_bidirectional(&mut client, &mut server) => passed.map(drop),
@@ -73,7 +92,14 @@ impl Way {
                 });
             }
         });
-        Way { address, cut }
+        Way { address, cut, refuses_upgrades }
+    }
+
+    /// The same, and no WebSocket opens.
+    async fn without_upgrades_to(server: &RunningServer) -> Way {
+        let way = Way::to(server).await;
+        way.refuses_upgrades.store(true, Ordering::Relaxed);
+        way
     }
 
     async fn open(&self, chromium: &Chromium) -> Tab {
@@ -100,61 +126,134 @@ async fn wait_until_live(tab: &Tab) {
     assert!(tab.evaluate::<bool>(live).await);
 }
 
-#[test]
-fn each_number_comes_once_and_in_order_over_cuts() {
-    in_a_browser(async |chromium| {
-        let server = Arc::new(counted().start().await.unwrap());
-        let way = Way::to(&server).await;
-        let tab = way.open(chromium).await;
-        wait_until_live(&tab).await;
-        let sender = Arc::clone(&server);
-        let sending = tokio::spawn(async move {
-            let mut ticks = interval(Duration::from_millis(5));
-            for number in 0.. {
-                ticks.tick().await;
-                sender.signals().send(NUMBERS, &number).await.unwrap();
-            }
-        });
-        way.cut_again_and_again(60).await;
-        sending.abort();
-        let sent = server.signals().position(NUMBERS).unwrap().number;
-        let last = u32::MAX;
-        server.signals().send(NUMBERS, &last).await.unwrap();
-        let all = format!(
-            "new Promise((done) => {{
-                numbers.on((number) => number === {last} && done());
-                if (heard.includes({last})) done();
-            }}).then(() => [heard, gaps.length])"
-        );
-        let (heard, gaps): (Vec<u32>, u32) = tab.evaluate(&all).await;
-        let expected: Vec<u32> = (0..sent as u32).chain([last]).collect();
-        assert_eq!((heard, gaps), (expected, 0));
+/// By what a page hears a signal.
+#[derive(Clone, Copy, PartialEq)]
+enum By {
+    WebSocket,
+    EventStream,
+    /// The one or the other, at each cut.
+    Both,
+}
+
+/// Sends numbers while connections are cut; each comes to the page once and in order.
+async fn hear_over_cuts(chromium: &Chromium, by: By, cuts: u64) {
+    let server = Arc::new(counted().start().await.unwrap());
+    let way = match by {
+        By::EventStream => Way::without_upgrades_to(&server).await,
+        By::WebSocket | By::Both => Way::to(&server).await,
+    };
+    let tab = way.open(chromium).await;
+    wait_until_live(&tab).await;
+    let sender = Arc::clone(&server);
+    let sending = tokio::spawn(async move {
+        let mut ticks = interval(Duration::from_millis(5));
+        for number in 0.. {
+            ticks.tick().await;
+            sender.signals().send(NUMBERS, &number).await.unwrap();
+        }
     });
+    for _ in 0..cuts / 10 {
+        way.cut_again_and_again(10).await;
+        if by == By::Both {
+            way.refuses_upgrades.fetch_xor(true, Ordering::Relaxed);
+        }
+    }
+    sending.abort();
+    let sent = server.signals().position(NUMBERS).unwrap().number;
+    let last = u32::MAX;
+    server.signals().send(NUMBERS, &last).await.unwrap();
+    let all = format!(
+        "new Promise((done) => {{
+            numbers.on((number) => number === {last} && done());
+            if (heard.includes({last})) done();
+        }}).then(() => [heard, gaps.length])"
+    );
+    let (heard, gaps): (Vec<u32>, u32) = tab.evaluate(&all).await;
+    let expected: Vec<u32> = (0..sent as u32).chain([last]).collect();
+    assert_eq!((heard, gaps), (expected, 0));
 }
 
 #[test]
-fn each_message_of_a_page_is_handled_once_over_cuts() {
+fn each_number_comes_once_and_in_order_over_cuts() {
+    in_a_browser(async |chromium| hear_over_cuts(chromium, By::WebSocket, 60).await);
+}
+
+#[test]
+fn each_number_comes_once_where_no_websocket_opens() {
+    in_a_browser(async |chromium| hear_over_cuts(chromium, By::EventStream, 60).await);
+}
+
+#[test]
+fn each_number_comes_once_where_some_websockets_open() {
+    in_a_browser(async |chromium| hear_over_cuts(chromium, By::Both, 60).await);
+}
+
+/// A browser comes back by itself, and knows where it was.
+#[test]
+fn each_number_comes_once_without_the_module() {
     in_a_browser(async |chromium| {
         let server = counted().start().await.unwrap();
         let way = Way::to(&server).await;
         let tab = way.open(chromium).await;
-        let sending = "new Promise((done) => {
-            const echo = signal('/echo');
+        let listening = "new Promise((done) => {
+            window.plain = [];
+            window.lives = 0;
+            const events = new EventSource('/numbers');
+            events.onmessage = ({ data }) => plain.push(+data);
+            events.addEventListener('live', () => done(++lives));
+        })";
+        assert_eq!(tab.evaluate::<u32>(listening).await, 1);
+        for round in 0..3 {
+            for number in 10 * round..10 * round + 10 {
+                if number % 10 == 5 {
+                    let _ = way.cut.send(());
+                }
+                server.signals().send(NUMBERS, &number).await.unwrap();
+            }
+            let back = format!("lives >= {} && plain.length >= {}", round + 2, 10 * round + 10);
+            tab.wait_until("what it missed", &back).await;
+        }
+        assert_eq!(tab.evaluate::<Vec<u32>>("plain").await, (0..30).collect::<Vec<_>>());
+        server.stop().await;
+    });
+}
+
+/// Has a page send numbers to a signal while connections are cut: each is handled once.
+async fn send_over_cuts(chromium: &Chromium, by: By, handled: &Mutex<Vec<u32>>) {
+    let server = counted().start().await.unwrap();
+    let (way, path) = match by {
+        By::EventStream => (Way::without_upgrades_to(&server).await, "/posted"),
+        By::WebSocket | By::Both => (Way::to(&server).await, "/echo"),
+    };
+    let tab = way.open(chromium).await;
+    let sending = format!(
+        "new Promise((done) => {{
+            const echo = signal('{path}');
             let settled = [];
-            for (let n = 1; n <= 1000; n++) {
+            for (let n = 1; n <= 1000; n++) {{
                 setTimeout(() => echo.send(n).then(
                     (reply) => settled.push(reply),
                     (error) => settled.push(error.message),
                 ).then(() => settled.length === 1000 && done(settled)), 2 * n);
-            }
-        })";
-        let (settled, ()) =
-            tokio::join!(tab.evaluate::<Vec<u32>>(sending), way.cut_again_and_again(20));
-        let all: Vec<u32> = (1..=1000).collect();
-        assert_eq!(*ECHOED.lock().unwrap(), all);
-        assert_eq!(settled, all);
-        server.stop().await;
-    });
+            }}
+        }})"
+    );
+    let (settled, ()) =
+        tokio::join!(tab.evaluate::<Vec<u32>>(&sending), way.cut_again_and_again(20));
+    let all: Vec<u32> = (1..=1000).collect();
+    assert_eq!(*handled.lock().unwrap(), all);
+    assert_eq!(settled, all);
+    server.stop().await;
+}
+
+#[test]
+fn each_message_of_a_page_is_handled_once_over_cuts() {
+    in_a_browser(async |chromium| send_over_cuts(chromium, By::WebSocket, &ECHOED).await);
+}
+
+#[test]
+fn each_message_of_a_page_is_handled_once_where_no_websocket_opens() {
+    in_a_browser(async |chromium| send_over_cuts(chromium, By::EventStream, &POSTED).await);
 }
 
 /// Sends numbers to everyone, and waits until the page has heard exactly these, and of no gap.

@@ -73,7 +73,7 @@ pub(crate) use self::envelope::{
     Answer, Audience, Command, EVERYBODY, Envelope, Found, Hello, MAX_GROUP_BYTES, MAX_PATH_BYTES,
     PostOutcome, Posted, Query, Recipients, random_epoch,
 };
-pub(crate) use self::form::{Speaks, V1_PROTOCOL};
+pub(crate) use self::form::{Form, Speaks, V1_PROTOCOL};
 #[cfg(feature = "redis")]
 pub(crate) use self::lasting::{LastOf, Lasting};
 use self::path::{Placed, Placement};

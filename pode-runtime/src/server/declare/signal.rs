@@ -55,7 +55,9 @@ impl Declared {
             ConnectionLimit::new(max_clients, max_clients_per_address, wording)
         });
         if is_json && !self.signals.iter().any(|signal| signal.is_json) {
-            self.route(&[Method::Get], client_module::PATH, &[], client_module::filter());
+            for path in client_module::PATHS {
+                self.route(&[Method::Get], path, &[], client_module::filter());
+            }
         }
         let handlers = Arc::default();
         let has_keys = false;

@@ -181,12 +181,8 @@ impl Client {
         match self.speaks {
             Speaks::Plain => Close::REPLACED,
             // Another client, with the same name.
-            Speaks::V1 { is_set: true } | Speaks::Events { is_set: true }
-                if own.is_none() || own != sequence =>
-            {
-                Close::REPLACED_V1
-            }
-            Speaks::V1 { .. } | Speaks::Events { .. } => Close::ELSEWHERE,
+            speaks if speaks.is_set() && (own.is_none() || own != sequence) => Close::REPLACED_V1,
+            _ => Close::ELSEWHERE,
         }
     }
 
@@ -266,10 +262,10 @@ impl Client {
     /// Gives the client a new ticket, if it is its turn: once in each period, looked at
     /// as often as said by `recent`.
     pub(super) fn renew(&mut self, renews: &dyn Renews, signal: &str, recent: Duration) {
-        let (Speaks::V1 { is_set } | Speaks::Events { is_set }) = self.speaks else { return };
+        let is_set = self.speaks.is_set();
         let Subscriber { id, path, opened, .. } = &self.subscriber;
         let is_due = |period| opened.has_come_round(period, recent);
-        if self.is_admitted() && renews.period().is_some_and(is_due) {
+        if self.is_admitted() && self.form().is_told() && renews.period().is_some_and(is_due) {
             let sequence = self.subscriber.sequence();
             let renewal = Renewal { signal, path: path.as_deref(), id, is_set, sequence };
             let frame = self.form().told(form::ticket(&renews.renew(&renewal)));

@@ -175,7 +175,7 @@ mod tests {
                 form::gap(Some((1, 7)), Why::Epoch(255)),
                 format!(
                     "id: {id}-7\nevent: gap\n\
-                     data: {{\"gap\":[1,7],\"why\":\"epoch\",\"epoch\":\"{id}\"}}\n\n"
+                     data: {{\"epoch\":\"{id}\",\"gap\":[1,7],\"why\":\"epoch\"}}\n\n"
                 ),
             ),
             (form::acknowledgement(4), "event: ack\ndata: {\"ack\":4}\n\n".to_owned()),

@@ -26,27 +26,40 @@ pub(crate) enum Form {
     Events,
 }
 
-/// What a client speaks.
+/// What a client speaks. Small, as each client has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Speaks {
     Plain,
-    V1 {
-        /// Whether the program has set its id; its tickets say so.
-        is_set: bool,
-    },
+    V1,
+    /// As `V1`, and the program has set its id; its tickets say so.
+    V1Set,
     /// It hears an event stream.
-    Events {
-        is_set: bool,
-    },
+    Events,
+    EventsSet,
 }
 
 impl Speaks {
+    pub(crate) fn new(form: Form, is_set: bool) -> Speaks {
+        match (form, is_set) {
+            (Form::Plain, _) => Speaks::Plain,
+            (Form::V1, false) => Speaks::V1,
+            (Form::V1, true) => Speaks::V1Set,
+            (Form::Events, false) => Speaks::Events,
+            (Form::Events, true) => Speaks::EventsSet,
+        }
+    }
+
     pub(crate) fn form(self) -> Form {
         match self {
             Speaks::Plain => Form::Plain,
-            Speaks::V1 { .. } => Form::V1,
-            Speaks::Events { .. } => Form::Events,
+            Speaks::V1 | Speaks::V1Set => Form::V1,
+            Speaks::Events | Speaks::EventsSet => Form::Events,
         }
+    }
+
+    /// Whether the program has set the id of a client that is told so.
+    pub(super) fn is_set(self) -> bool {
+        matches!(self, Speaks::V1Set | Speaks::EventsSet)
     }
 }
 

@@ -30,8 +30,7 @@ impl Server {
 
     async fn enter_at(&self, since: Option<u64>, bytes: usize) -> Peer<DuplexStream> {
         let since = since.map(|number| Position { epoch: 7, number });
-        let new_subscriber =
-            NewSubscriber { speaks: Speaks::V1 { is_set: false }, ..new_subscriber() };
+        let new_subscriber = NewSubscriber { speaks: Speaks::V1, ..new_subscriber() };
         self.enter_as(new_subscriber, since, Some(r#""max":1"#.to_owned()), bytes).await
     }
 }

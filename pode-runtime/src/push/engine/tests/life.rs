@@ -236,7 +236,7 @@ async fn who_waits_to_be_told_of_its_fault_doesnt_send_too_slowly() {
 /// Such as one that the client had given up: so it comes back.
 #[tokio::test(start_paused = true)]
 async fn whose_messages_another_connection_has_is_told() {
-    let speaks = Speaks::V1 { is_set: false };
+    let speaks = Speaks::V1;
     let (_server, mut peer) = join_as(Busy { is_elsewhere: true }, HEARTBEAT, speaks).await;
     peer.say(TEXT, b"1").await;
     let last = loop {
@@ -250,8 +250,7 @@ async fn whose_messages_another_connection_has_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn who_sends_too_slowly_is_told_whether_to_come_back() {
-    let both =
-        [(Speaks::Plain, Close::TRICKLES), (Speaks::V1 { is_set: false }, Close::TRICKLES_V1)];
+    let both = [(Speaks::Plain, Close::TRICKLES), (Speaks::V1, Close::TRICKLES_V1)];
     for (speaks, close) in both {
         let (_server, mut peer) = join_busy(HEARTBEAT, speaks).await;
         for byte in &masked(TEXT, &[b'1'; 100])[..20] {

@@ -447,7 +447,7 @@ impl Model {
             log.dropped_to(&None) as usize
         });
         let (speaks, hello) = match client {
-            V1 => (Speaks::V1 { is_set: false }, Some(r#""id":"2""#.to_owned())),
+            V1 => (Speaks::V1, Some(r#""id":"2""#.to_owned())),
             _ => (Speaks::Plain, None),
         };
         let id = client.to_string().parse().unwrap();

@@ -52,8 +52,7 @@ impl Server {
         bytes: usize,
     ) -> Peer<DuplexStream> {
         let new_subscriber = NewSubscriber { id: id.parse().unwrap(), speaks, ..new_subscriber() };
-        let hello = (speaks.form() == Speaks::V1 { is_set: false }.form())
-            .then(|| format!(r#""id":"{id}""#));
+        let hello = (speaks.form() == Speaks::V1.form()).then(|| format!(r#""id":"{id}""#));
         self.enter_as(new_subscriber, since, hello, bytes).await
     }
 }
@@ -68,7 +67,7 @@ fn hello(number: u64) -> Value {
     json!({ "hello": 1, "epoch": "0000000000000007", "at": number, "id": "l" })
 }
 
-const V1: Speaks = Speaks::V1 { is_set: false };
+const V1: Speaks = Speaks::V1;
 
 #[tokio::test(start_paused = true)]
 async fn who_is_there_is_told_with_its_place_among_the_messages() {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::form::Form;
 use super::history::{history, to_group};
 use super::*;
 use crate::push::engine::policy::{OnLag, Replay};
@@ -27,7 +28,7 @@ impl Server {
     ) -> Peer<DuplexStream> {
         let new_subscriber = NewSubscriber {
             id: id.parse().unwrap(),
-            speaks: Speaks::V1 { is_set },
+            speaks: Speaks::new(Form::V1, is_set),
             greeting: vec![Message::text("\"hi\"")],
             ..new_subscriber()
         };
