@@ -251,6 +251,7 @@ pub mod guide {
     #[doc = "[presence]: crate::guide::presence"]
     #[doc = "[hello]: crate::guide::protocol#from-the-server"]
     #[doc = "[codes]: crate::guide::protocol#close-codes"]
+    #[doc = "[streams]: crate::guide::protocol#event-streams"]
     #[doc = "[history]: crate::guide::history"]
     #[doc = ""]
     #[doc = include_str!("../docs/pages.md")]

@@ -136,6 +136,11 @@ keywords! {
     /// another interval (`heartbeat: 10s`). Browsers answer by themselves. A
     /// client that shows no sign of life until the next ping is disconnected.
     ///
+    /// Where messages are JSON, a signal is an event stream, too: a `GET` of its path that
+    /// accepts `text/event-stream`, as `new EventSource("/chat")` sends it, is a client that
+    /// listens. With `{ event_streams: Off }`, it isn't. [Pages](crate::guide::pages) has
+    /// more of that.
+    ///
     /// Any page on the web could open a WebSocket to this server with its
     /// visitor's cookies. So only own pages may connect: pages of the host name
     /// that the client connects to, at the same port or at one of this server's

@@ -18,7 +18,6 @@ pub(crate) mod limits;
 pub(crate) mod log;
 pub(crate) mod one_line;
 pub mod outcome;
-#[cfg(any(feature = "redis", feature = "upstream"))]
 pub(crate) mod random;
 pub(crate) mod seconds;
 pub(crate) mod supervisor;

@@ -63,6 +63,7 @@ impl SignalRoute {
 
     /// Reads the parameters of a path within a family, and its own path; none of another
     /// signal.
+    #[expect(clippy::result_large_err, reason = "it is the answer, and moved once")]
     pub(super) fn read_path(&self, values: &[String]) -> Result<OwnPath, Response<Bytes>> {
         let Some(read) = self.signal.read else { return Ok(None) };
         let read = read(self.signal.path, &self.names, values);

@@ -1,4 +1,4 @@
-//! A page that listens; it opens an `EventSource`, a signal is a WebSocket.
+//! A page that listens by an `EventSource`, to a path that is misspelt.
 
 use pode::prelude::*;
 

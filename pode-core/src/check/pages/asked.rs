@@ -28,6 +28,9 @@ pub(super) struct Asked<'page> {
 
 impl Asked<'_> {
     pub(super) fn judge(&self, site: &Site<'_>) -> Option<Diagnostic> {
+        if self.request.by == By::EventSource && self.is_heard(site) {
+            return None;
+        }
         if let Err(listening) = site.serves(self.at, self.by_socket()) {
             let by_another = matches!(self.at, At::Own { scheme: Some(_) })
                 && site.serves(At::OWN, self.by_socket()).is_ok();
@@ -48,6 +51,11 @@ impl Asked<'_> {
         }
         let elsewhere = !site.at(At::OWN, self.by_socket(), &self.path).is_empty();
         Some(if elsewhere { self.at_another_endpoint() } else { self.nothing_there(site) })
+    }
+
+    /// Whether a signal is there, which is an event stream, too.
+    fn is_heard(&self, site: &Site<'_>) -> bool {
+        site.serves(self.at, true).is_ok() && !site.at(self.at, true, &self.path).is_empty()
     }
 
     fn by_socket(&self) -> bool {
@@ -104,7 +112,10 @@ impl Asked<'_> {
 
     fn nothing_there(&self, site: &Site<'_>) -> Diagnostic {
         let (page, path) = (self.page(), self.shown());
-        let known = site.paths(self.by_socket(), &self.path);
+        let mut known = site.paths(self.by_socket(), &self.path);
+        if self.request.by == By::EventSource {
+            known.extend(site.paths(true, &self.path));
+        }
         let known: Vec<String> = known.iter().map(|path| shown(path)).collect();
         let meant = did_you_mean(&path, known.iter().map(String::as_str));
         let others = site.at(At::OWN, !self.by_socket(), &self.path);
@@ -142,12 +153,7 @@ impl Asked<'_> {
     fn is_a_signal(&self, signal: &str) -> Diagnostic {
         let (page, path) = (self.page(), self.shown());
         let message = format!("page `{page}` asks for `{path}`, which is the signal `{signal}`");
-        let help = match self.request.by {
-            By::EventSource => {
-                format!("signals are WebSockets: write `new WebSocket(\"{path}\")`")
-            }
-            _ => format!("listen to it in a script: `new WebSocket(\"{path}\")`"),
-        };
+        let help = format!("listen to it in a script: `new WebSocket(\"{path}\")`");
         Diagnostic::new(Code::PagePath, self.place, message, help)
     }
 
