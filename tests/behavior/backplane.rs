@@ -328,14 +328,24 @@ async fn what_others_write_into_a_stream_stops_nobody() {
         };
         assert_eq!(heard["data"], number);
     }
+    // Begun anew by somebody else, so that numbers come twice.
+    redis.command(&["DEL", stream]).await;
+    redis.command(&["XADD", stream, "1-1", "who", "me"]).await;
+    other.signals().send(CHAT, &3).await.unwrap();
+    let (mut is_told, mut is_heard) = (false, false);
+    while !(is_told && is_heard) {
+        let heard = hear(&mut ada).await;
+        is_told |= heard.get("gap").is_some();
+        is_heard |= heard.get("data").is_some_and(|data| *data == 3);
+    }
     // An id behind which there are none: nobody can append until it is gone.
     let (last, refused) = ("18446744073709551615-7", Duration::from_millis(100));
     redis.command(&["XADD", stream, last, "who", "me"]).await;
     let error = shop(redis.url(), refused).start().await.unwrap_err().to_string();
     assert!(error.contains(stream) && error.contains(last), "{error}");
     redis.command(&["DEL", stream]).await;
-    one.signals().send(CHAT, &3).await.unwrap();
-    other.signals().send(CHAT, &4).await.unwrap();
+    one.signals().send(CHAT, &4).await.unwrap();
+    other.signals().send(CHAT, &5).await.unwrap();
     for node in [one, other] {
         node.stop().await;
     }

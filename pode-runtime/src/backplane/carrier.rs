@@ -127,10 +127,10 @@ pub(crate) struct ToAppend {
 }
 
 /// What became of entries that were appended together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Appended {
-    /// All of them; with the id of the last one.
-    All(EntryId),
+    /// All of them; with the id of each.
+    All(Vec<EntryId>),
     /// Not all of them: another term has begun, or a stream is gone.
     Stale,
     /// None of them: the carrier has no room.
@@ -187,7 +187,8 @@ pub(crate) trait Carrier: Send + Sync + 'static {
     ///
     /// Begins a term if the carrier isn't the one in which the last term began, if a
     /// stream is gone, or if it doesn't know the term that the node knows and none has begun
-    /// since.
+    /// since; or if a stream was deleted and written to, so that numbers come twice. What
+    /// stands there then is dropped.
     fn open(
         &self,
         known: &Known,

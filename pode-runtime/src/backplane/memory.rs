@@ -123,7 +123,7 @@ impl Server {
         if self.is_full || self.killed.contains(&connection) {
             return Appended::Full;
         }
-        let (mut id, mut is_stale) = (EntryId::default(), false);
+        let (mut ids, mut is_stale) = (Vec::new(), false);
         for ToAppend { stream, body, last_of } in entries {
             let Stream { exists, last, .. } = self.streams[*stream];
             if !exists || last.term > term {
@@ -132,14 +132,15 @@ impl Server {
             }
             // As Redis counts.
             let index = if last.term == term { last.index + 1 } else { 0 };
-            id = EntryId { term, index };
+            let id = EntryId { term, index };
+            ids.push(id);
             if let Some(last_of) = last_of.clone() {
                 let last = (self.written, last_of, id, body.clone());
                 self.streams[*stream].were_last.push(last);
             }
             self.push(*stream, id, body.clone());
         }
-        if is_stale { Appended::Stale } else { Appended::All(id) }
+        if is_stale { Appended::Stale } else { Appended::All(ids) }
     }
 
     fn read(&self, run: u64, after: &[EntryId], most: usize) -> Result<ReadEntries, CarrierError> {
@@ -188,15 +189,29 @@ impl Server {
             let same = self.terms.iter().rfind(|it| it.term.term == term);
             same.map_or(last > term && last >= least, |same| same.term.epoch == epoch)
         };
+        // As term.lua does.
+        let last_term = if last > 0 { last } else { known.term.unwrap_or_default().0 };
+        let twice = EntryId { term: last_term, index: 0 };
+        let is_spoiled = |stream: &Stream| stream.entries.iter().any(|entry| entry.id == twice);
         let is_same = self.terms.last().is_some_and(|last| last.run == self.run)
             && self.streams.iter().all(|stream| stream.exists && stream.last.term == last)
+            && !self.streams.iter().any(is_spoiled)
             && known.term.is_none_or(is_known);
         if is_same {
             return;
         }
-        let heads: Vec<_> = self.streams.iter().map(|stream| stream.last).collect();
-        let behind = heads.iter().map(|id| id.next_term());
+        let behind = self.streams.iter().map(|stream| stream.last.next_term());
         let term = behind.chain([now, last + 1, least]).max().unwrap_or_default();
+        let heads = self.streams.iter_mut().map(|stream| {
+            if is_spoiled(stream) {
+                stream.entries.clear();
+                return twice;
+            }
+            let ids = stream.entries.iter().map(|entry| entry.id).chain([stream.last]);
+            let of_last = |id: &EntryId| id.term == last_term;
+            ids.filter(of_last).max().unwrap_or_default()
+        });
+        let heads: Vec<_> = heads.collect();
         for (stream, head) in heads.iter().enumerate() {
             let body = first_of_term(epoch, *head).into_bytes();
             self.push(stream, EntryId { term, index: 1 }, body);

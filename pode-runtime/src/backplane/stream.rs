@@ -24,8 +24,9 @@ pub(super) struct Stream {
     /// Those before the next entry, if not all that was there before was read.
     pub(super) last: Option<LastEntries>,
     pub(super) cursor: EntryId,
-    /// The entry before some that are no longer kept, while all behind these can't be read:
-    /// that is told with the next one that can.
+    /// The entry before some that are no longer kept, or before what others wrote as of
+    /// another time, while all behind these can't be read: what is missing is told with the
+    /// next one that can.
     pub(super) missed_after: Option<EntryId>,
     /// The term whose beginning is lost, so that its numbers come twice.
     pub(super) spoiled: Option<u64>,
@@ -76,14 +77,19 @@ impl Stream {
     }
 
     /// Passes over an entry that can't be read: it is somebody else's, or of a later version.
-    /// Returns whether it is the first one behind some that are no longer kept.
+    /// Returns whether some before it are no longer kept.
     pub(super) fn leave_out(&mut self, before: EntryId, id: EntryId, unsound: &Unsound) -> bool {
         rationed!(warn, "an entry of the backplane is left out: {unsound}");
-        // A node's has an index from 1 on; others can have any id, before which nothing is.
-        if id.is_next_to(before) || id.index <= 1 || self.missed_after.is_some() {
+        // It has taken the next number.
+        if id.is_next_to(before) {
             return false;
         }
         self.missed_after = Some(before);
+        // A node's has an index from 1 on. Others can have any id, which says nothing of what
+        // was before; the term that begins then does.
+        if id.index <= 1 {
+            return false;
+        }
         if let Some(channel) = &self.channel {
             // As in `skip`, which comes later.
             channel.doubt();
@@ -121,7 +127,9 @@ impl Stream {
         }
         match entry::read(body) {
             // The first of a term is a text.
-            _ if id.index == 1 => {}
+            _ if id.index == 1 && entry::read_first_of_term(body).is_ok() => {}
+            // As in `leave_out`.
+            Err(_) if id.index <= 1 => self.missed_after = Some(before),
             Ok((origin, Found::Envelope(sealed))) => {
                 let envelope = sealed.open();
                 if let Some(entry) = envelope.as_ref().ok().and_then(Parcel::log_entry) {

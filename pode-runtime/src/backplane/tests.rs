@@ -3,6 +3,7 @@
 //! together got. Timers and schedules fire in one of them, though their clocks differ.
 
 mod last;
+mod others;
 mod senders;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -692,7 +693,7 @@ fn what_others_write_there_is_left_out() {
 
 #[test]
 fn whatever_happens_all_nodes_go_on() {
-    run(seeds(), Faults { loses: true, trims: true, kills: true, ..NONE });
+    run(seeds(), Faults { loses: true, trims: true, kills: true, scribbles: true, ..NONE });
 }
 
 #[test]

@@ -198,7 +198,9 @@ impl<C: Carrier> NodeWriter<C> {
                 // Where all was lost, another node may have begun anew with an earlier term.
                 // Or somebody else has, with a stream: then numbers of this term come twice,
                 // and it isn't to go on.
-                Appended::All(id) if id.index == 0 || Some(id) <= before => {
+                Appended::All(ids)
+                    if ids.iter().zip(&before).any(|(id, read)| id.index == 0 || id <= read) =>
+                {
                     self.term = Some((term, u64::MAX));
                     return Ok(());
                 }
@@ -232,9 +234,11 @@ impl<C: Carrier> NodeWriter<C> {
         self.node.catch_up.asked().await;
     }
 
-    /// Returns the last entry that was read of the stream of a batch's last one.
-    fn read_before(&self, batch: &[ToAppend]) -> Option<EntryId> {
-        self.node.progress.borrow().cursors.get(batch.last()?.stream).copied()
+    /// Returns the last entry that was read of each one's stream.
+    fn read_before(&self, batch: &[ToAppend]) -> Vec<EntryId> {
+        let cursors = &self.node.progress.borrow().cursors;
+        let read = |entry: &ToAppend| cursors.get(entry.stream).copied().unwrap_or_default();
+        batch.iter().map(read).collect()
     }
 
     async fn ask_for_time(&self, appender: &mut C::Appender) -> Result<(), CarrierError> {

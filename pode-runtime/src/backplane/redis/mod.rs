@@ -223,8 +223,9 @@ impl Appender for RedisAppender {
         let appended = self.connection.ask_all::<Vec<Option<String>>>(&batch).await;
         match appended {
             Ok(ids) if ids.iter().all(Option::is_some) => {
-                let last = ids.last().and_then(|id| id_of(id.as_ref()?.as_bytes()));
-                last.map(Appended::All).ok_or_else(|| failed("it has odd ids".to_owned()))
+                let ids = ids.iter().map(|id| id_of(id.as_ref()?.as_bytes()));
+                let ids = ids.collect::<Option<_>>();
+                ids.map(Appended::All).ok_or_else(|| failed("it has odd ids".to_owned()))
             }
             Ok(_) => Ok(Appended::Stale),
             Err(error) => match refusal(&error) {

@@ -1,7 +1,7 @@
--- Begins a term, if the last one began in another server, a stream is gone or ends with what
--- is of another time, as nothing of that term is; or if a node knows a term that isn't known
--- here, and none has begun since. Returns the terms, the last id of each stream and the key
--- of tickets.
+-- Begins a term, if the last one began in another server, a stream is gone, was deleted and
+-- written to, or ends with what is of another time, as nothing of that term is; or if a node
+-- knows a term that isn't known here, and none has begun since. Returns the terms, the last
+-- id of each stream and the key of tickets.
 --
 -- KEYS: the terms, the key of tickets, then the streams.
 -- ARGV: the run of this server, an epoch for a new term, the term and the epoch that the
@@ -64,8 +64,26 @@ end
 if unusable then
   return redis.error_reply('STREAM ' .. unusable)
 end
-for _, head in pairs(tops) do
-  is_new = is_new or string.match(head, '%d+') ~= last.term
+-- Entries of a term have an index from 1 on, but where somebody has deleted a stream and
+-- written to it, and nodes have, so that numbers come twice.
+local last_term = last and last.term or known_term
+local twice = last_term .. '-0'
+local spoiled = {}
+for key, head in pairs(tops) do
+  spoiled[key] = #redis.call('XRANGE', key, twice, twice) > 0
+  is_new = is_new or spoiled[key] or string.match(head, '%d+') ~= last_term
+end
+
+-- Returns up to which entry nothing of a stream is lost. If it ends with what others have
+-- written, that is the last one of a node before, which may be gone with the stream.
+local function head(key)
+  if spoiled[key] then
+    return twice
+  elseif not tops[key] or string.match(tops[key], '%d+') == last_term then
+    return tops[key] or '0-0'
+  end
+  local kept = redis.call('XREVRANGE', key, last_term, last_term, 'COUNT', 1)
+  return kept[1] and kept[1][1] or '0-0'
 end
 if known_term ~= '0' then
   -- A later term tells that node what is lost, too, but if there is another one of the
@@ -84,10 +102,10 @@ end
 if is_new then
   local heads = {}
   for key in pairs(last and last.heads or {}) do
-    heads[key] = tops[key] or '0-0'
+    heads[key] = head(key)
   end
   for _, key in ipairs(streams) do
-    heads[key] = tops[key] or '0-0'
+    heads[key] = head(key)
   end
   local time = redis.call('TIME')
   local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -95,14 +113,18 @@ if is_new then
   if last then
     term = math.max(term, tonumber(last.term) + 1)
   end
-  for _, head in pairs(heads) do
-    term = math.max(term, behind(head))
+  for _, top in pairs(tops) do
+    term = math.max(term, behind(top))
   end
   if term > tonumber(most) then
     return redis.error_reply('TERM its clock shows a year after 2094')
   end
   term = string.format('%.0f', term)
   for key, head in pairs(heads) do
+    if spoiled[key] then
+      -- Nobody is to read that any more.
+      redis.call('XTRIM', key, 'MAXLEN', 0)
+    end
     tops[key] = term .. '-1'
     redis.call('XADD', key, tops[key], 't', epoch .. ' ' .. head)
   end
