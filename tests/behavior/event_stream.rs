@@ -91,6 +91,10 @@ struct Listener {
 }
 
 impl Listener {
+    fn over(stream: impl AsyncRead + Send + Unpin + 'static) -> Listener {
+        Listener { stream: Box::new(BufReader::new(stream)), head: String::new() }
+    }
+
     async fn ask(server: &RunningServer, path: &str, headers: &str) -> Listener {
         let address = server.address(Protocol::Ws).unwrap();
         let stream = within(TcpStream::connect(address), "a connection").await.unwrap();
@@ -107,8 +111,7 @@ impl Listener {
             "GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: text/event-stream\r\n{headers}\r\n"
         );
         stream.write_all(request.as_bytes()).await.unwrap();
-        let stream = Box::new(BufReader::new(stream));
-        let mut listener = Listener { stream, head: String::new() };
+        let mut listener = Listener::over(stream);
         while !listener.head.ends_with("\r\n\r\n") {
             assert!(listener.line().await.is_some(), "{}", listener.head);
         }
@@ -360,8 +363,7 @@ async fn earlier_answers_come_before_the_stream_and_nothing_behind_it_counts() {
     let events = "Accept: text/event-stream\r\n";
     let all = one("/nothing", "") + &one("/", events) + &one("/nothing", "") + &one("/", events);
     stream.write_all(all.as_bytes()).await.unwrap();
-    let stream = Box::new(BufReader::new(stream));
-    let mut listener = Listener { stream, head: String::new() };
+    let mut listener = Listener::over(stream);
     while !listener.head.contains("text/event-stream") {
         listener.line().await.unwrap();
     }
@@ -412,8 +414,7 @@ async fn event_streams_come_by_tls_and_by_http_2() {
         }
         std::io::Result::Ok(())
     });
-    let stream = Box::new(BufReader::new(from));
-    let mut by_http_2 = Listener { stream, head: String::new() };
+    let mut by_http_2 = Listener::over(from);
     for listener in [&mut by_tls, &mut by_http_2] {
         listener.live().await;
     }

@@ -16,7 +16,7 @@ use futures_util::future::BoxFuture;
 use headers::{Date, HeaderMapExt};
 use http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL,
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, ORIGIN, VARY,
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Method, Response};
@@ -76,9 +76,9 @@ impl Leaving {
 
 /// Begins an event stream for a request: returns the response, and what resolves to the
 /// connection on which it goes on, or to `None` if the client is gone. One of HTTP/1
-/// `leaves` HTTP for it, and ends with it.
+/// `leaves` HTTP for it, and ends with it. A page of this origin may read it.
 pub(crate) fn begin(
-    request: &HeaderMap,
+    origin: Option<&HeaderValue>,
     leaves: bool,
 ) -> (warp::reply::Response, BoxFuture<'static, Option<UpgradedConnection>>) {
     let (mut response, opening) = match leaves {
@@ -106,7 +106,7 @@ pub(crate) fn begin(
         (VARY, "Accept, Origin"),
     ];
     headers.extend(fixed.map(|(name, value)| (name, HeaderValue::from_static(value))));
-    allow(request, headers);
+    allow(origin, headers);
     let more = chance() * (RETRY_MS.end - RETRY_MS.start) as f64;
     let retry = format!("retry: {}\n\n", RETRY_MS.start + more as u64);
     let opening = opening.map(move |connection| {
@@ -118,8 +118,8 @@ pub(crate) fn begin(
 }
 
 /// Lets a page of another origin read a response, which was admitted before.
-pub(crate) fn allow(request: &HeaderMap, response: &mut HeaderMap) {
-    if let Some(origin) = request.get(ORIGIN) {
+pub(crate) fn allow(origin: Option<&HeaderValue>, response: &mut HeaderMap) {
+    if let Some(origin) = origin {
         response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         response.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     }

@@ -244,7 +244,8 @@ impl Dispatch {
         let signal = || self.signals.find(Some(Method::Get), path);
         let is_upgrade = handshake::is_upgrade(request.headers());
         let (of, headers) = (request.method(), request.headers());
-        let is_event_stream = event_stream::is_asked(of, headers) || post::is_asked(of, headers);
+        let is_event_stream = !self.event_streams.is_empty()
+            && (event_stream::is_asked(of, headers) || post::is_asked(of, headers));
         if (is_upgrade || is_event_stream)
             && let Found::Route { index, parameters: values } = signal()
             && (is_upgrade || self.event_streams.contains(&index))

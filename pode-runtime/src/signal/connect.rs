@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::header::HeaderValue;
+use http::header::{HeaderValue, ORIGIN};
 use http::{HeaderName, Response, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
 use pode_core::{ClientId, SendError};
@@ -98,6 +98,7 @@ impl SignalRoute {
             None => Entrance::EventStream {
                 leaves: connection.is_some() && *version != Version::HTTP_2,
                 heartbeat: self.signal.options.heartbeat,
+                origin: headers.get(ORIGIN).cloned(),
             },
         })
     }
@@ -111,7 +112,7 @@ impl SignalRoute {
         entrance: Entrance,
     ) -> warp::reply::Response {
         let speaks_v1 = self.speaks_v1(&handshake.head);
-        let (engine, headers) = (handshake.engine.clone(), handshake.head.headers.clone());
+        let engine = handshake.engine.clone();
         let refusal = match self.let_in(handshake, entrance.clone()).await {
             Ok(response) => return response,
             Err(refusal) => refusal,
@@ -121,11 +122,7 @@ impl SignalRoute {
             Entrance::EventStream { .. } => (Speaks::Events, is_temporary(refusal.status())),
         };
         let Some(close) = close_of(&refusal).filter(|_| is_told) else {
-            let mut refusal = refusal.into_response();
-            if entrance.is_event_stream() {
-                event_stream::allow(&headers, refusal.headers_mut());
-            }
-            return refusal;
+            return entrance.refuse(refusal);
         };
         let signal = self.signal.path;
         let new_subscriber = NewSubscriber {
@@ -138,7 +135,7 @@ impl SignalRoute {
             permit: None,
             refusal: Some(close),
         };
-        let (response, opening) = entrance.open(signal, &headers, Some(V1_PROTOCOL));
+        let (response, opening) = entrance.open(signal, Some(V1_PROTOCOL));
         match engine.subscribe(signal, new_subscriber, opening).await {
             Some(_) => response,
             None => refusal.into_response(),
@@ -243,8 +240,7 @@ impl SignalRoute {
                  or offer none in the page"
             );
         }
-        let (mut response, opening) =
-            entrance.open(signal, &request.head.headers, protocol.as_deref());
+        let (mut response, opening) = entrance.open(signal, protocol.as_deref());
         let header = |value: &str| HeaderValue::from_str(value).ok();
         let its_path = path.as_deref().unwrap_or(signal);
         let joined = groups.as_slice().join(",");

@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, HeaderName, Response, StatusCode};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use percent_encoding::percent_decode_str;
 use pode_core::frame::{Close, MAX_REASON_BYTES};
@@ -31,23 +32,48 @@ pub(super) enum Entrance {
         /// Whether its connection leaves HTTP.
         leaves: bool,
         heartbeat: Duration,
+        /// That of the page.
+        origin: Option<HeaderValue>,
     },
 }
 
 impl Entrance {
+    pub(super) fn is_event_stream(&self) -> bool {
+        matches!(self, Entrance::EventStream { .. })
+    }
+
+    /// Returns the position from which a client wants to resume. What a browser has reached
+    /// by itself counts more than what its page wrote into the address.
+    pub(super) fn resumed_position(
+        &self,
+        query: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Option<Position> {
+        let reached = self.is_event_stream().then(|| last_event(headers)).flatten();
+        reached.or_else(|| resumed_position(query))
+    }
+
+    /// Makes the response that refuses a client.
+    pub(super) fn refuse(&self, refusal: Response<Bytes>) -> warp::reply::Response {
+        let mut refusal = refusal.into_response();
+        if let Entrance::EventStream { origin, .. } = self {
+            event_stream::allow(origin.as_ref(), refusal.headers_mut());
+        }
+        refusal
+    }
+
     /// Makes the response, and what resolves to the connection once the client has it.
     pub(super) fn open(
         self,
         signal: &'static str,
-        request: &HeaderMap,
         protocol: Option<&str>,
     ) -> (warp::reply::Response, BoxFuture<'static, Option<UpgradedConnection>>) {
         match self {
             Entrance::WebSocket(accepted, upgrade) => {
                 (accepted.response(protocol).into_response(), opening(signal, upgrade).boxed())
             }
-            Entrance::EventStream { leaves, heartbeat } => {
-                let (response, opening) = event_stream::begin(request, leaves);
+            Entrance::EventStream { leaves, heartbeat, origin } => {
+                let (response, opening) = event_stream::begin(origin.as_ref(), leaves);
                 let opening = opening.inspect(move |connection| {
                     if let Some(connection) = connection {
                         connection.end_unless_taken_in(2 * heartbeat);
@@ -94,21 +120,4 @@ fn resumed_position(query: Option<&str>) -> Option<Position> {
     fields
         .filter(|(name, _)| decoded(name).is_some_and(|name| name == "resume"))
         .find_map(|(_, value)| decoded(value)?.parse().ok())
-}
-
-impl Entrance {
-    pub(super) fn is_event_stream(&self) -> bool {
-        matches!(self, Entrance::EventStream { .. })
-    }
-
-    /// Returns the position from which a client wants to resume. What a browser has reached
-    /// by itself counts more than what its page wrote into the address.
-    pub(super) fn resumed_position(
-        &self,
-        query: Option<&str>,
-        headers: &HeaderMap,
-    ) -> Option<Position> {
-        let reached = self.is_event_stream().then(|| last_event(headers)).flatten();
-        reached.or_else(|| resumed_position(query))
-    }
 }

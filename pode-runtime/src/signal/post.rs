@@ -7,12 +7,13 @@ use bytes::{Buf, Bytes};
 use futures_util::{Stream, TryStreamExt};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE,
-    ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue,
+    ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue, ORIGIN,
 };
 use http::{Method, Response, StatusCode};
 
 use super::route::{Handshake, SignalRoute, TICKET};
 use crate::app::client_ids::Holder;
+use crate::app::event::RequestHead;
 use crate::http::event_stream;
 use crate::http::handshake::HandshakeError;
 use crate::http::response::{empty, sentence};
@@ -38,15 +39,16 @@ impl SignalRoute {
         handshake: Handshake,
         body: impl Stream<Item = Result<B, warp::Error>> + Send,
     ) -> Response<Bytes> {
-        let headers = handshake.head.headers.clone();
-        if !self.origins.admits(&headers, handshake.head.forwarded.as_ref()) {
+        let RequestHead { headers, forwarded, .. } = &handshake.head;
+        if !self.origins.admits(headers, forwarded.as_ref()) {
             return HandshakeError::Origin.response();
         }
+        let origin = headers.get(ORIGIN).cloned();
         let mut response = match handshake.head.method {
             Method::OPTIONS => allowance(),
             _ => self.pass_on(handshake, body).await,
         };
-        event_stream::allow(&headers, response.headers_mut());
+        event_stream::allow(origin.as_ref(), response.headers_mut());
         response
     }
 

@@ -36,7 +36,7 @@ export function step(before, [event, what], now, random) {
 
   const connect = () => {
     if (it.isAway || it.state === "closed") return;
-    it.due = now + 30_000;
+    it.due = now + (it.failed ? 10_000 : 30_000);
     it.connection++;
     if (it.mustLoad) return turn("loading"), act("load", it.connection);
     turn("connecting");
@@ -105,7 +105,7 @@ export function step(before, [event, what], now, random) {
       // Where messages have no numbers, nothing tells what a new connection lacks.
       it.lacks = resumed === false || (!epoch && it.wasOpen);
       Object.assign(it, { epoch, beat, max, opened: now, wasOpen: true });
-      if (it.failed % 3 < 2) it.failed = 0;
+      it.failed = it.failed % 3 > 1 ? 1 : 0;
       if (known) {
         it.base = Math.max(it.base, (object.handling ?? heard) - it.written);
         it.handled = Math.max(it.handled, heard - it.base);
@@ -220,9 +220,9 @@ export function signal(path, { state: load } = {}) {
   const does = {
     connect: async (position, ticket, byEvents) => {
       const asked = (socket = {});
-      const load = () => import(`./events.js?${it.failed}`);
+      const events = () => import(`./events.js?${it.failed}`);
       const fail = () => asked === socket && happen("close", { code: 1006 });
-      const Socket = byEvents ? (await load().catch(fail))?.EventSocket : WebSocket;
+      const Socket = byEvents ? (await events().catch(fail))?.EventSocket : WebSocket;
       if (!Socket || asked !== socket) return;
       const to = new URL(url);
       if (position) to.searchParams.set("resume", position);
@@ -232,7 +232,7 @@ export function signal(path, { state: load } = {}) {
       own.onclose = (close) => own === socket && happen("close", close);
     },
     disconnect: (state) => {
-      // By 1000, it would have left for good.
+      // 1000 is for good.
       socket?.close?.(state === "closed" ? 1000 : 4000);
       socket = undefined;
     },

@@ -129,18 +129,20 @@ impl LogReader<'_> {
             *place = None;
             let is_meant = |number, audience: &_| behind.is_meant(number, audience, client);
             let sequence = client.sequence();
-            // As far as the log is.
-            let epoch = log.with(|log| log.position().epoch);
-            let write = |stored: &Stored<'_, Audience>, bytes: &mut _| {
-                let Stored { number, audience, key, frame, .. } = *stored;
-                let key = key.map(|key| &**key);
-                let answer = audience.and_then(|audience| audience.answer);
-                let next = Some(number + 1);
-                let sent = Sent { next, answer, sequence, handled: None, key, frame };
-                form.write(sent, Some(epoch), bytes);
-            };
             let path = &client.path;
-            *next = log.with(|log| log.read(path, wanted, is_meant, write, frames))?;
+            *next = log.with(|log| {
+                // As far as the log is.
+                let epoch = Some(log.position().epoch);
+                let write = |stored: &Stored<'_, Audience>, bytes: &mut _| {
+                    let Stored { number, audience, key, frame, .. } = *stored;
+                    let key = key.map(|key| &**key);
+                    let answer = audience.and_then(|audience| audience.answer);
+                    let next = Some(number + 1);
+                    let sent = Sent { next, answer, sequence, handled: None, key, frame };
+                    form.write(sent, epoch, bytes);
+                };
+                log.read(path, wanted, is_meant, write, frames)
+            })?;
             if frames.is_common {
                 *place = Some((Arc::clone(log), path.clone(), wanted, form));
             }

@@ -5,6 +5,7 @@ use pode_core::hub::PresenceChange;
 use tokio::task::yield_now;
 
 use super::envelope::Audience;
+use super::form::Told;
 use super::present_clients::News;
 use super::readiness::SlotId;
 use super::shard::{Shard, Turns};
@@ -31,9 +32,10 @@ impl Shard {
     async fn tell_presence(&mut self, path: u32, news: Vec<News>) {
         let mut turns = Turns::default();
         for (own, frame) in news {
+            let told = Told::new(frame);
             for slot in self.paths[path as usize].select(&Audience::everyone(own)) {
                 let client = self.client(SlotId { path, slot });
-                if !client.tell_presence(&frame) {
+                if !client.tell_presence(&told) {
                     self.advance(SlotId { path, slot });
                 }
                 if turns.is_over() {

@@ -85,9 +85,11 @@ impl Client {
         }
     }
 
-    /// Whether it hears an event stream, and sends the messages of this sequence.
+    /// Whether it hears an event stream that goes on, and sends the messages of this sequence.
     pub(in super::super) fn hears_events_of(&self, sequence: &[u8; 16]) -> bool {
-        self.form() == Form::Events && self.subscriber.sequence().as_ref() == Some(sequence)
+        self.form() == Form::Events
+            && self.is_admitted()
+            && self.subscriber.sequence().as_ref() == Some(sequence)
     }
 
     /// Takes a message that came apart from its connection. The caller must then

@@ -9,7 +9,7 @@ use pode_core::hub::{Frames, LogGap, Snapshot};
 
 use super::super::behind::{Behind, LogReader};
 use super::super::envelope::Why;
-use super::super::form::{self, Batch, Form};
+use super::super::form::{self, Batch, Form, Told};
 use super::super::policy::{OnLag, SubscriberPolicy};
 use super::super::send_queue::{SendQueue, SlowConsumer};
 use super::{Client, Phase, SendOutcome};
@@ -100,12 +100,12 @@ impl Client {
 
     /// Tells the client of a change of who is present, or notes that it is to be told, if
     /// something waits for it. Returns whether the connection goes on.
-    pub(in super::super) fn tell_presence(&mut self, frame: &Bytes) -> bool {
+    pub(in super::super) fn tell_presence(&mut self, told: &Told) -> bool {
         let form = self.form();
         if self.phase != Phase::Open || !form.is_told() {
             return true;
         }
-        let frame = &form.told(frame.clone());
+        let frame = told.in_form(form);
         if self.send_queue.is_none()
             && let Some(socket) = &mut self.socket
         {

@@ -171,6 +171,26 @@ impl<'a> Sent<'a> {
     }
 }
 
+/// A frame that isn't a message of the channel, for many clients: made once in each form.
+#[derive(Debug)]
+pub(super) struct Told {
+    frame: Bytes,
+    event: OnceLock<Bytes>,
+}
+
+impl Told {
+    pub(super) fn new(frame: Bytes) -> Told {
+        Told { frame, event: OnceLock::new() }
+    }
+
+    pub(super) fn in_form(&self, form: Form) -> &Bytes {
+        match form {
+            Form::Plain | Form::V1 => &self.frame,
+            Form::Events => self.event.get_or_init(|| form.told(self.frame.clone())),
+        }
+    }
+}
+
 /// Messages that are due at once, all for the same clients, in each form that one of
 /// these wants.
 #[derive(Debug)]
